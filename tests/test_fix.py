@@ -271,6 +271,27 @@ def test_the_copy_of_an_interpreter_in_no_environment(bare, machine, tmp_path, h
     assert [t["result"] for t in tried] == ["passes"], done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("system_site", [False, True])
+def test_a_package_of_the_users_own_folder_stands_in_front_in_the_copy_too(bare, machine, tmp_path, system_site):
+    """What pip --user brought is imported before the interpreter's own: in the copy as it is here."""
+    python = os.path.realpath(subprocess.check_output([sys.executable, "-c", "import sys; print(sys._base_executable)"],
+                                                      text=True).strip())
+    more = {"PYTHONUSERBASE": str(tmp_path / "user"), "PIP_BREAK_SYSTEM_PACKAGES": "1"}
+    env = {**machine[2], **more}
+    if subprocess.run([python, "-m", "pip", "install", "-q", "--user", "--root-user-action=ignore", "numpy==2.1.3"],
+                      env=env).returncode:
+        pytest.skip("the base interpreter has no pip")
+    if system_site:
+        subprocess.run([python, "-m", "venv", "--system-site-packages", tmp_path / "venv"], check=True)
+        python = tmp_path / "venv/bin/python"
+    where = [python, "-c", "import numpy; print(numpy.__file__)"]
+    untouched = subprocess.check_output(where, text=True, env=env)
+    assert str(tmp_path / "user") in untouched
+    done = bare("--json", "--python", python, "--try", machine[0] / "log", "--", python, "-c", WORKER, more=more)
+    assert [t["result"] for t in json.loads(done.stdout)["tried"]] == ["passes"], done.stdout + done.stderr
+    assert untouched == subprocess.check_output(where, text=True, env=env)
+
+
 def test_a_command_that_starts_no_interpreter_of_the_copy_proves_nothing(fix, machine):
     doc, _ = fix("--try", code=1, command=["sh", "-c", f"exec {sys.executable} -S -c pass"])
     assert [t["result"] for t in doc["tried"]] == ["unknown"] and "proves nothing" in doc["tried"][0]["text"]
