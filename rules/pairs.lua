@@ -1,5 +1,5 @@
--- Releases of two packages that do not go together, where neither declares it and no name or argument tells it: what the
--- one does fails on what the other has become (as of November 2026).
+-- Releases of two packages that do not go together, where neither declares it and no name or argument tells it: what
+-- the one does fails on what the other has become (as of November 2026).
 
 -- {signature, who asks, its releases, of whom, the releases of that one which break it, what to take instead, why}
 local PAIRS = {
