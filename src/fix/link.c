@@ -22,5 +22,7 @@ struct ff_error *ff_fix_link(const struct ff_fix_machine *m, const json_t *inten
 	if (!source)
 		ff_buf_char(&b, '.');
 	err = ff_fix_command(fix, &b);
+	if (!err)
+		err = ff_fix_link_effect(m, name, fix);
 	return err ? err : ff_installer_notes(m, fix);
 }

@@ -165,8 +165,10 @@ struct ff_package_change {
 	bool chosen;	   /**< the build was chosen for this GPU and driver */
 };
 
-/** The effect of removing a package, and of another Python in an environment of its own. */
+/** The effect of removing a package, of a project that is linked to its source, and of another Python in an environment
+    of its own. */
 struct ff_error *ff_fix_removal_effect(const struct ff_fix_machine *m, const char *name, json_t *fix);
+struct ff_error *ff_fix_link_effect(const struct ff_fix_machine *m, const char *name, json_t *fix);
 struct ff_error *ff_fix_python_effect(const struct ff_fix_machine *m, const char *version, json_t *fix);
 
 /** The effect of building a package here; refused where it needs the compiler of CUDA and none is here. */

@@ -158,6 +158,20 @@ struct ff_error *ff_fix_removal_effect(const struct ff_fix_machine *m, const cha
 	return err ? err : ff_fix_goal(fix, &goal);
 }
 
+// A project of the user's own has the release that its source says.
+struct ff_error *ff_fix_link_effect(const struct ff_fix_machine *m, const char *name, json_t *fix)
+{
+	bool absent = false;
+	const char *have = version_here(m, name, &absent);
+	struct ff_goal goal = {.what = name,
+		.now = absent ? "not installed" : have,
+		.then = "linked to its source",
+		.words = {name},
+		.required = true};
+	struct ff_error *err = ff_fix_effect(fix, "packages", name, json_true());
+	return err ? err : ff_fix_goal(fix, &goal);
+}
+
 // Another Python in an environment of its own; what is installed in this one is not in it, and no fact of it changes.
 struct ff_error *ff_fix_python_effect(const struct ff_fix_machine *m, const char *version, json_t *fix)
 {

@@ -28,7 +28,7 @@ static const struct {
 		"(?:\\s*|\\xe2\\x9d\\xb1 )(?<file>(?:[A-Za-z]:)?[^\\s:]+\\.pyx?):(?<line>\\d+):? in(?: "
 		"(?<func>\\S+)|$)"},
 	{FF_CLASS_FRAME, "Cell In|Input In",
-		"\\s*(?<file>(?:Cell|Input) In ?\\[\\d+\\]),(?: line (?<line>\\d+))?(?: in (?<func>[^(]+))?"},
+		"\\s*(?<file>(?:Cell|Input) In ?\\[\\d+\\]),(?: line (?<line>\\d+))?(?:,? in (?<func>[^(]+))?"},
 	{FF_CLASS_FRAME, ".py|ipython-input-",
 		"\\[?(?<file><ipython-input-[^>]+>|/[^\\s\\]]+\\.pyx?)(?:\\]\\(http[^)]*\\))? in (?<func>[^(]+)"},
 	{FF_CLASS_FRAME, ".py", "(?<file>[^\\s:]+\\.py) in (?<func><[^>]*>|\\w+)(?:\\(|$)"},
