@@ -229,6 +229,26 @@ static struct ff_error *check_fields(const struct intention *what, const json_t 
 	return NULL;
 }
 
+// What a command of these fetches comes from elsewhere. A proxy, an index or wheels on this machine may stand for it.
+static bool over_network(const struct ff_fix_machine *m, const struct intention *what)
+{
+	static const char *const reaching[] = {"install", "rebuild", "conda", "fetch", "system", "login"};
+	static const char *const nearer[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "HF_ENDPOINT",
+		"PIP_INDEX_URL", "PIP_FIND_LINKS", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_FIND_LINKS"};
+	for (size_t i = 0; i < COUNT(nearer); i++)
+		if (m->facts && ff_json_text(json_object_get(m->facts, "env"), nearer[i]))
+			return false;
+	return listed(what->name, reaching, COUNT(reaching));
+}
+
+static struct ff_error *refuse_alone(const struct ff_fix_machine *m, const struct intention *what, json_t *fix)
+{
+	bool alone = m->facts && json_is_true(ff_json_at(m->facts, "system.network.alone"));
+	if (!alone || !json_object_get(fix, "command") || json_object_get(fix, "refused") || !over_network(m, what))
+		return NULL;
+	return ff_fix_refuse(fix, "it would fetch something, and no network is here but the loopback");
+}
+
 struct ff_error *ff_fix_write(const struct ff_fix_machine *machine, const json_t *intention, json_t **ret)
 {
 	const struct intention *what = intention_of(intention);
@@ -245,6 +265,8 @@ struct ff_error *ff_fix_write(const struct ff_fix_machine *machine, const json_t
 	if (!fix || (kind && json_object_set_new(fix, "kind", json_string(kind)) < 0))
 		return &ff_enomem;
 	err = what->write(machine, intention, fix);
+	if (!err)
+		err = refuse_alone(machine, what, fix);
 	if (!err && what->kind)
 		err = ff_fix_kind(fix, what->kind, NULL);
 	if (!err)
