@@ -210,3 +210,19 @@ rule {
   doc = {looks = "\"_amp_foreach_non_finite_check_and_unscale_cuda\" not implemented for 'BFloat16'.",
     check = "The dtype of the parameters; fp16 and bf16 of the trainer."},
 }
+
+rule {
+  id = "vllm.arg-unsupported/mps",
+  from = {"torch"},
+  signatures = {absent = [[The operator '(?<operator>[\w:.]+)' is not currently implemented for the MPS device]]},
+  confidence = 0.88,
+  title = "torch has not that operation for Apple's GPU",
+  why = "{operator} is called, which this torch computes on the CPU and on CUDA and not on MPS.",
+  fixes = {
+    {set = {PYTORCH_ENABLE_MPS_FALLBACK = "1"}, say = "Let what MPS lacks be computed on the CPU; the variable must be "
+      .. "set before Python starts."},
+    {install = "torch", say = "Or take a newer torch, which may have it."},
+  },
+  doc = {looks = "The operator 'aten::...' is not currently implemented for the MPS device.",
+    check = "PYTORCH_ENABLE_MPS_FALLBACK; torch.__version__."},
+}
