@@ -17,6 +17,21 @@ local function not_here(f, text)
   end
 end
 
+-- What the script that asks for this module imports besides, and this Python lacks too: one command brings all.
+local function beside_it(f, hit, module)
+  local frames, more = hit.event.frames or {}, {}
+  local file = frames[#frames] and frames[#frames].file or ""
+  for _, script in ipairs(list(f"workdir.scripts")) do
+    local absent = file:sub(-#script.file) == script.file and list(script.absent) or {}
+    local named = (" " .. table.concat(absent, " ") .. " "):find(" " .. module .. " ", 1, true)
+    for _, other in ipairs(named and absent or {}) do
+      local package = know.distribution(other)
+      if other ~= module and f.pkg(package) == false then more[#more + 1] = package end
+    end
+  end
+  return more[1] and more or nil
+end
+
 rule {
   id = "pip.module-missing",
   from = {"hub", "engine", "native", "cluster", "server", "app", "other"},
@@ -151,7 +166,8 @@ rule {
     return {hit = hit, confidence = (hit == log.module and (hit.event.tier or 0) >= 4) and 0.9 or 0.72,
       why = ("The Python package for '%s' is not installed in the interpreter that runs."):format(module),
       fixes = {{install = package, absent = true, need = top == "pkg_resources" and "<81" or nil,
-        kind = top == "pkg_resources" and "pip:setuptools" or nil, say = "Install it into the interpreter that runs."}}}
+        with = beside_it(f, hit, top), kind = top == "pkg_resources" and "pip:setuptools" or nil,
+        say = "Install it into the interpreter that runs."}}}
   end,
   doc = {looks = "ModuleNotFoundError: No module named '...'.",
     check = "sys.executable of the process against `which pip`."},

@@ -157,12 +157,13 @@ struct ff_error *ff_fix_script_effect(const struct ff_fix_machine *m, const char
 /** What an install does. */
 struct ff_package_change {
 	const char *name;
-	const char *need;  /**< the bounds that it is asked for with, NULL for none */
-	const char *asked; /**< those of them that the rule or the line sets */
-	bool missing;	   /**< the log says that it is not there */
-	bool fresh;	   /**< its files are laid down anew */
-	bool extra;	   /**< what an extra of it asks for comes along */
-	bool chosen;	   /**< the build was chosen for this GPU and driver */
+	const char *need;    /**< the bounds that it is asked for with, NULL for none */
+	const char *asked;   /**< those of them that the rule or the line sets */
+	bool missing;	     /**< the log says that it is not there */
+	bool fresh;	     /**< its files are laid down anew */
+	bool extra;	     /**< what an extra of it asks for comes along */
+	bool chosen;	     /**< the build was chosen for this GPU and driver */
+	const json_t *along; /**< names, or names with bounds, that the same command asks for */
 };
 
 /** The effect of removing a package, of a project that is linked to its source, and of another Python in an environment

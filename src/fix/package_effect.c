@@ -87,6 +87,36 @@ static struct ff_error *note_release(
 	return ff_fix_effect(fix, "packages", c->name, ret->n ? json_string(ret->p) : json_true());
 }
 
+// What the same command brings besides, where it is certainly not here.
+static struct ff_error *note_beside(const struct ff_fix_machine *m, const char *name, const char *need, json_t *fix)
+{
+	bool absent = false;
+	_cleanup_buf_ struct ff_buf release = {0};
+	if (!name || !ff_fix_package_known(m, name) || ff_machine_package(m, name, &absent) || !absent)
+		return NULL;
+	ff_fix_release(name, need, &release);
+	if (release.failed)
+		return &ff_enomem;
+	return ff_fix_effect(fix, "packages", name, release.n ? json_string(release.p) : json_true());
+}
+
+static struct ff_error *note_along(const struct ff_fix_machine *m, const struct ff_package_change *c, json_t *fix)
+{
+	size_t i;
+	json_t *item;
+	const char *name;
+	struct ff_error *err = NULL;
+	json_array_foreach (c->along, i, item) {
+		if (!err)
+			err = note_beside(m, json_string_value(item), NULL, fix);
+	}
+	json_object_foreach ((json_t *)c->along, name, item) {
+		if (!err)
+			err = note_beside(m, name, json_string_value(item), fix);
+	}
+	return err;
+}
+
 static struct ff_error *goal_of(const struct ff_fix_machine *m, const struct ff_package_change *c, const char *have,
 	bool absent, const char *then, json_t *fix)
 {
@@ -142,6 +172,8 @@ struct ff_error *ff_fix_package_effect(const struct ff_fix_machine *m, const str
 	const char *have = version_here(m, c->name, &absent);
 	_cleanup_buf_ struct ff_buf then = {0};
 	struct ff_error *err = note_release(c, have, fix, &then);
+	if (!err)
+		err = note_along(m, c, fix);
 	if (!err && c->fresh)
 		err = ff_fix_effect(fix, "anew", c->name, json_true());
 	if (!err)

@@ -351,7 +351,9 @@ static struct ff_error *effect_of(const struct ff_fix_machine *m, const struct w
 	const char *asked, bool chosen, json_t *fix)
 {
 	return ff_fix_package_effect(m,
-		&(struct ff_package_change){w->name, need, asked, w->absent, w->fresh, w->extra != NULL, chosen}, fix);
+		&(struct ff_package_change){
+			w->name, need, asked, w->absent, w->fresh, w->extra != NULL, chosen, w->with},
+		fix);
 }
 
 static struct ff_error *install_plain(
