@@ -345,52 +345,6 @@ rule {
   end,
 }
 
--- the environment beside the script has this module
-local function has_it(f, module)
-  for _, name in ipairs(list(f"workdir.environment.has")) do
-    if name == module then return true end
-  end
-  return false
-end
-
--- What a script imports and the Python that runs lacks: the modules, and the packages that bring them.
-local function lacking(f, script)
-  local modules, packages = {}, {}
-  for _, module in ipairs(list(script.absent)) do
-    local package = know.distribution(module)
-    if f.pkg(package) == false then
-      modules[#modules + 1], packages[#packages + 1] = module, package
-    end
-  end
-  return modules, packages
-end
-
-rule {
-  id = "pip.module-missing/script",
-  severity = "warning",
-  check = function(f)
-    local scripts, active = list(f"workdir.scripts"), f"workdir.environment.active"
-    for _, script in ipairs(scripts) do
-      local modules, packages = lacking(f, script)
-      local has = modules[1] and has_it(f, modules[1])
-      local other = has and active == false and f"workdir.environment.path"
-      if modules[1] and not (has and active) and (other or #scripts <= 3) then
-        local said = table.concat(modules, ", ")
-        return {confidence = other and 0.8 or 0.7,
-          why = {("%s imports %s, which the Python that runs does not have."):format(script.file, said),
-            other and ("The environment %s beside it has it, and is not active."):format(other) or nil},
-          evidence = {{fact = "workdir.scripts", value = ("%s: %s"):format(script.file, said)}, "python.executable"},
-          fixes = {other and {prepend = "PATH", entry = other .. "/bin",
-              effect = {["workdir.environment.active"] = true}, say = "Run it with that environment's Python."}
-            or {install = table.remove(packages, 1), with = packages,
-              say = ("Install %s for this Python."):format(#modules > 1 and "them" or "it")},
-            other and {install = table.remove(packages, 1), with = packages,
-              say = "Or install it for the Python that runs."} or nil}}
-      end
-    end
-  end,
-}
-
 -- A file of the folder that stands before a module of that name; one of Python's own where that is asked for.
 local function hidden_answer(f, own)
   for _, hidden in ipairs(list(f"workdir.shadows")) do

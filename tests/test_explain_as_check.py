@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 
 import pytest
 
@@ -85,3 +86,18 @@ def test_stand_in_drivers(firstfix, build, tmp_path, scenario):
         FIRSTFIX_CUDA=str(fakes / "libcuda-fake.so"),
     )
     compare(firstfix, answers(firstfix, ["report", "--deadline", "3000"], env=env), tmp_path)
+
+
+def test_what_a_script_lacks_is_installed_as_its_requirements_ask(firstfix, tmp_path):
+    """One command brings all, in the releases of the requirements.txt beside it, before the start and after it."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "v"], check=True)
+    (tmp_path / "requirements.txt").write_text("# worker\neinops==0.7.0\nflask<3  # templates\npyyaml\n")
+    (tmp_path / "serve.py").write_text("import einops, yaml, flask\n")
+    env = {"PATH": f"{tmp_path}/v/bin:/usr/bin:/bin", "HOME": str(tmp_path)}
+    log = subprocess.run(["python3", "serve.py"], cwd=tmp_path, env=env, capture_output=True, text=True).stderr
+    assert "No module named 'einops'" in log
+    for arguments, text in (["check"], None), (["explain", "-"], log):
+        run = subprocess.run([firstfix, *arguments, "--json"], cwd=tmp_path, env=env, input=text, capture_output=True,
+                             text=True, timeout=60)
+        found = [d for d in json.loads(run.stdout)["diagnoses"] if d["cause"] == "pip.module-missing"]
+        assert "einops==0.7.0 'flask<3' pyyaml" in found[0]["fixes"][0]["command"], run.stdout

@@ -1,9 +1,10 @@
-// The requirements.txt of the folder that a worker starts in, where an installer would refuse it: pins that exclude
-// each other.
+// The requirements.txt of the folder that a worker starts in: what it asks for, and pins that exclude each other, which
+// an installer would refuse.
 //
-//	transformers==4.46.3      {"workdir": {"requirements": {"file": "/srv/app/requirements.txt", "conflicts": [
-//	tokenizers==0.19.1    ->      {"package": "transformers", "requires": "tokenizers<0.21,>=0.20", "found": "0.19.1",
-//	                               "pin": "tokenizers==0.19.1"}]}}}
+//	transformers==4.46.3      {"workdir": {"requirements": {"file": "/srv/app/requirements.txt",
+//	tokenizers==0.19.1    ->      "asks": {"transformers": "==4.46.3", "tokenizers": "==0.19.1", "einops": ""},
+//	einops                        "conflicts": [{"package": "transformers", "requires": "tokenizers<0.21,>=0.20",
+//	                                             "found": "0.19.1", "pin": "tokenizers==0.19.1"}]}}}
 //
 // How the source lies: what is installed may be of another file, so that the worker runs all the same. Another spelling
 // of a name than the file's own leaves `pin` out.
@@ -14,7 +15,7 @@
 
 #include <fcntl.h>
 
-enum { TEXT_MAX = 1 << 20 };
+enum { TEXT_MAX = 1 << 20, ASKS_MAX = 256 };
 
 static struct ff_error *read_text(const char *path, struct ff_buf *ret)
 {
@@ -59,6 +60,22 @@ static void keep(const json_t *conflict, const json_t *pins, const char *text, j
 	json_array_append_new(list, copy);
 }
 
+// Bounds by name; a name that stands twice keeps what was said first.
+static json_t *asks_of(const json_t *pins)
+{
+	json_t *asks = json_object(), *pin;
+	size_t i;
+	json_array_foreach (pins, i, pin) {
+		const char *name = ff_json_text(pin, "name"), *version = ff_json_text(pin, "version"),
+			   *needs = ff_json_text(pin, "needs");
+		if (!name || json_object_get(asks, name) || json_object_size(asks) >= ASKS_MAX)
+			continue;
+		json_object_set_new(
+			asks, name, version ? json_sprintf("==%s", version) : json_string(needs ? needs : ""));
+	}
+	return asks;
+}
+
 struct ff_error *ff_requirements_beside(json_t *doc)
 {
 	const char *folder = ff_json_text(doc, "workdir.folder");
@@ -75,8 +92,10 @@ struct ff_error *ff_requirements_beside(json_t *doc)
 	json_t *conflict;
 	json_array_foreach (ff_json_at(facts, "python.conflicts"), i, conflict)
 		keep(conflict, ff_json_at(facts, "requirements.pins"), text.p, list);
-	if (!json_array_size(list))
-		return NULL;
 	struct ff_error *err = ff_json_put(doc, "workdir.requirements.file", json_string(path.p));
-	return err ? err : ff_json_put(doc, "workdir.requirements.conflicts", ff_take(&list));
+	if (!err)
+		err = ff_json_put(doc, "workdir.requirements.asks", asks_of(ff_json_at(facts, "requirements.pins")));
+	if (!err && json_array_size(list))
+		err = ff_json_put(doc, "workdir.requirements.conflicts", ff_take(&list));
+	return err;
 }
