@@ -38,7 +38,7 @@ struct ff_error *ff_planned_facts(const struct ff_collect_options *options, json
 struct ff_error *ff_requirements_facts(const char *path, const json_t *planned, json_t **ret);
 void ff_requirements_lines(const json_t *facts, json_t *diagnosis);
 
-/** What the requirements.txt of workdir.folder asks for and what excludes each other in it, into workdir.requirements. */
+/** What the requirements.txt of workdir.folder asks for, and what excludes each other in it: workdir.requirements. */
 struct ff_error *ff_requirements_beside(json_t *doc);
 
 /** Append where secrets stand in these variables and steps (NULL for none): {"in": "ENV HF_TOKEN", "kind": "named"}. */
