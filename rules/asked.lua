@@ -1,5 +1,6 @@
 -- What the scripts of the worker's folder ask for besides what they import: packages that a library takes only for
--- this, files beside a model, a form in which their server wants to be given the application.
+-- this, other releases, files beside a model, a folder that they compile into, a form in which their server wants to be
+-- given the application.
 
 -- What a script does -> the package that a library takes for it alone; `owner` is that library, where it is one.
 local TAKES = {
@@ -194,4 +195,55 @@ rule {
   end,
   doc = {looks = "type object 'Callable' has no attribute '_abc_registry', in vendor/typing.py.",
     check = "PYTHONPATH: files in its folders that are called like a part of Python."},
+}
+
+-- ---- what a script does that takes a later, or an earlier, release ----
+
+-- ask -> a package that is there in a release of the wrong side.
+local WANTS = {
+  {ask = "chat_template", owner = "transformers", package = "jinja2", need = ">=3.1.0",
+    cause = "hf.version-conflict", words = "applies a chat template, for which transformers asks for jinja2 3.1"},
+  {ask = "dataset script", package = "datasets", need = "<4", cause = "hf.dataset-script",
+    words = "loads a dataset by a script, and datasets runs no such scripts from 4.0 on"},
+}
+
+for _, row in ipairs(WANTS) do
+  rule {
+    id = row.cause .. "/of-script",
+    check = function(f)
+      local have = (not row.owner or f.pkg(row.owner)) and f.pkg(row.package)
+      local file = have and version.matches(have, row.need) == false and script_that(f, row.ask)
+      if not file then return nil end
+      return {confidence = 0.86, severity = "warning",
+        why = ("%s %s; %s is installed."):format(file, row.words, have),
+        evidence = {{fact = "workdir.scripts", value = file}, "python.packages." .. row.package .. ".version"},
+        fixes = {{install = row.package, need = row.need, say = "Install a release that does."}}}
+    end,
+  }
+end
+
+-- ---- code that is compiled into a folder from which none may be run ----
+
+-- What compiles for a script, the variable that names its folder, and where that lies otherwise.
+local COMPILES = {TORCHINDUCTOR_CACHE_DIR = "compile", TRITON_CACHE_DIR = "compile"}
+
+rule {
+  id = "sys.noexec/compiled",
+  title = "what is compiled at run time lies on a file system that is mounted noexec",
+  check = function(f)
+    local script = f.pkg"torch" and script_that(f, "compile")
+    local place = f.env"TORCHINDUCTOR_CACHE_DIR"
+    for _, disk in ipairs(script and list(f"system.disks") or {}) do
+      local name = disk["for"]
+      if disk.noexec and (COMPILES[name] or name == "TMPDIR" and type(place) ~= "string") then
+        return {confidence = 0.85, severity = "warning",
+          why = ("%s uses torch.compile, and %s (%s) lies on a file system that is mounted noexec: what is compiled "
+            .. "there cannot be loaded."):format(script, name, disk.path),
+          evidence = {{fact = "workdir.scripts", value = script}, {fact = "system.disks", value = disk.path}},
+          fixes = {COMPILES[name] and {unset = {name}, say = "Unset it: its default lies elsewhere."}
+              or {set = {TORCHINDUCTOR_CACHE_DIR = "/var/tmp/torchinductor"}, say = "Let it compile elsewhere."},
+            {remount = disk.path, say = "Or mount that volume without noexec."}}}
+      end
+    end
+  end,
 }

@@ -83,39 +83,6 @@ rule {
   end,
 }
 
--- ---- what a script does that takes a later, or an earlier, release ----
-
--- ask -> a package that is there in a release of the wrong side.
-local WANTS = {
-  {ask = "chat_template", owner = "transformers", package = "jinja2", need = ">=3.1.0",
-    cause = "hf.version-conflict", words = "applies a chat template, for which transformers asks for jinja2 3.1"},
-  {ask = "dataset script", package = "datasets", need = "<4", cause = "hf.dataset-script",
-    words = "loads a dataset by a script, and datasets runs no such scripts from 4.0 on"},
-}
-
-local function asked_for(f, what)
-  for _, script in ipairs(list(f"workdir.scripts")) do
-    for _, ask in ipairs(list(script.asks)) do
-      if ask == what then return script.file end
-    end
-  end
-end
-
-for _, row in ipairs(WANTS) do
-  rule {
-    id = row.cause .. "/of-script",
-    check = function(f)
-      local have = (not row.owner or f.pkg(row.owner)) and f.pkg(row.package)
-      local file = have and version.matches(have, row.need) == false and asked_for(f, row.ask)
-      if not file then return nil end
-      return {confidence = 0.86, severity = "warning",
-        why = ("%s %s; %s is installed."):format(file, row.words, have),
-        evidence = {{fact = "workdir.scripts", value = file}, "python.packages." .. row.package .. ".version"},
-        fixes = {{install = row.package, need = row.need, say = "Install a release that does."}}}
-    end,
-  }
-end
-
 -- ---- a program that a package runs ----
 
 rule {
@@ -232,32 +199,6 @@ rule {
   end,
   doc = {looks = "'requires the protobuf library but it was not found in your environment'.",
     check = "protobuf and sentencepiece in the interpreter that runs."},
-}
-
--- ---- code that is compiled into a folder from which none may be run ----
-
--- What compiles for a script, the variable that names its folder, and where that lies otherwise.
-local COMPILES = {TORCHINDUCTOR_CACHE_DIR = "compile", TRITON_CACHE_DIR = "compile"}
-
-rule {
-  id = "sys.noexec/compiled",
-  title = "what is compiled at run time lies on a file system that is mounted noexec",
-  check = function(f)
-    local script = f.pkg"torch" and asked_for(f, "compile")
-    local place = f.env"TORCHINDUCTOR_CACHE_DIR"
-    for _, disk in ipairs(script and list(f"system.disks") or {}) do
-      local name = disk["for"]
-      if disk.noexec and (COMPILES[name] or name == "TMPDIR" and type(place) ~= "string") then
-        return {confidence = 0.85, severity = "warning",
-          why = ("%s uses torch.compile, and %s (%s) lies on a file system that is mounted noexec: what is compiled "
-            .. "there cannot be loaded."):format(script, name, disk.path),
-          evidence = {{fact = "workdir.scripts", value = script}, {fact = "system.disks", value = disk.path}},
-          fixes = {COMPILES[name] and {unset = {name}, say = "Unset it: its default lies elsewhere."}
-              or {set = {TORCHINDUCTOR_CACHE_DIR = "/var/tmp/torchinductor"}, say = "Let it compile elsewhere."},
-            {remount = disk.path, say = "Or mount that volume without noexec."}}}
-      end
-    end
-  end,
 }
 
 -- ---- a part of the model cache that another user closed ----
