@@ -131,7 +131,7 @@ static struct ff_error *read_drive(json_t *said, const struct place *at)
 	size_t n = at->before.n;
 	bool drive = n && isupper((unsigned char)p[n - 1]) && (n == 1 || !isalnum((unsigned char)p[n - 2])) &&
 		at->rest.n && isalpha((unsigned char)*at->rest.p);
-	if (!drive || memmem(p, n, "docker", 6) || memmem(p, n, "/mnt/", 5) || json_object_get(said, "platform"))
+	if (!p || !drive || memmem(p, n, "docker", 6) || memmem(p, n, "/mnt/", 5) || json_object_get(said, "platform"))
 		return NULL;
 	return put(said, "platform", ff_span_of(at->name));
 }
