@@ -546,3 +546,12 @@ def test_a_node_that_comfyui_cannot_import_is_left_out(firstfix):
     )
     assert explain(firstfix, log)["verdict"] == "failed"
     assert explain(firstfix, log + "To see the GUI go to: http://127.0.0.1:8188\n")["verdict"] == "running"
+
+
+def test_a_line_far_behind_the_first_chunk_has_its_number(firstfix):
+    """A log is read in pieces; the number that an answer names is the line's in the whole log."""
+    died = "RuntimeError: CUDA error: no kernel image is available for execution on the device\n"
+    log = "INFO all is well\n" * 60000 + died
+    run = subprocess.run([firstfix, "explain", "--no-facts", "--json"], input=log, capture_output=True, text=True,
+                         timeout=60)
+    assert json.loads(run.stdout)["diagnoses"][0]["evidence"][0]["log"] == 60001

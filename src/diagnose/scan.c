@@ -343,7 +343,8 @@ static struct ff_error *read_chunk(struct ff_span lines, void *context)
 	scan->away = false;
 	scan->err = ff_sieve_begin(scan->sieve, lines);
 	struct place last = {lines.n, 0};
-	if (ff_chunks_last(scan->chunks)) {
+	bool ends = ff_chunks_last(scan->chunks);
+	if (ends) {
 		last = last_lines(scan);
 		ff_reading_last(scan->reading, last.number);
 	}
@@ -355,7 +356,8 @@ static struct ff_error *read_chunk(struct ff_span lines, void *context)
 	} while (n && !scan->err);
 	walk_to(scan, (struct place){lines.n, 0});
 	come_back(scan, true);
-	read_last(scan, last);
+	if (ends)
+		read_last(scan, last);
 	go_to(scan, (struct place){lines.n, scan->line + ff_sieve_newlines(scan->sieve) + 1});
 	scan->line = scan->now.number - 1;
 	scan->unfinished = lines.n && lines.p[lines.n - 1] != '\n';

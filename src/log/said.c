@@ -26,6 +26,7 @@
 
 enum { HEAD_MAX = 256 << 10, LIST_MAX = 16 << 10, SETTINGS_MAX = 300, WORD_MAX = 300, NAME_MAX_BYTES = 64 };
 enum { HITS_MAX = 40, LATER_MAX = 2000, CRI_TIME_MAX = 40, LISTS_MAX = 16, LIST_LINES_MAX = 400 };
+enum { OPENED_MAX = 200 }; // what a carrier puts behind the bracket that opens a list of lines
 
 // A list that was found behind the head. A worker that is started again and again writes the same ones each time, so
 // they are read at the end, each once.
@@ -535,9 +536,12 @@ static bool on_later(size_t mark, size_t at, void *context)
 	size_t start = at + strlen(marks[mark].text), left = later->lines.n - start;
 	struct ff_span text = {later->lines.p + start, left < LIST_MAX ? left : LIST_MAX};
 	_cleanup_buf_ struct ff_buf whole = {0};
-	const char *line = memrchr(later->lines.p, '\n', at);
-	text = joined(said, &marks[mark], line ? line + 1 : later->lines.p, text, &whole);
 	size_t end = end_of(text, false);
+	const char *line = memrchr(later->lines.p, '\n', at), *first = memchr(text.p, '\n', text.n);
+	if (first && text.p + end > first && first - text.p <= OPENED_MAX) {
+		text = joined(said, &marks[mark], line ? line + 1 : later->lines.p, text, &whole);
+		end = end_of(text, false);
+	}
 	put_list(said, &marks[mark], (struct ff_span){text.p, end < text.n ? end + 1 : end});
 	return ++said->later < LATER_MAX;
 }
