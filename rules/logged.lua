@@ -2,14 +2,13 @@
 -- after which nothing more went well, and a warning that says why a name is missing that the program then asks for.
 -- What it asks for stands in the line itself. A warning alone is no failure.
 
-local ASKS = {
-  installed = [[\binstall(?:ed)?\b]],
-  requires = [[\b(?:requires?|required|missing)\b]],
-  upgrade = [[\b(?:up|down)grade\b]],
-  order = [=[\b(?:use|set|unset|pass|with|try|specify|add|raise|lower|increase|decrease|reduce|enable|disable)]=]
-    .. [=[ (?:the )?[`'"]?(?:--[a-z]|[A-Za-z]+_)]=],
-}
-local NAMES = {"installed", "requires", "upgrade", "order"}
+local ASKS = {asks = any{
+  [[\binstall(?:ed)?\b]],
+  [[\b(?:requires?|required|missing)\b]],
+  [[\b(?:up|down)grade\b]],
+  [=[\b(?:use|set|unset|pass|with|try|specify|add|raise|lower|increase|decrease|reduce|enable|disable)]=]
+    .. [=[ (?:the )?[`'"]?(?:--[a-z]|[A-Za-z]+_)(?![^\n]{0,80} instead\b)]=], -- of a name that is only old
+}}
 
 -- What a line or a Python warning asks for, where some package prints it and names there itself what that is.
 local function printed(hit)
@@ -22,11 +21,9 @@ end
 -- Of the lines that weigh so much the first that is of this level: a question of the atlas for each of a healthy log's
 -- lines would cost more than reading it.
 local function said_at(log, level, tier)
-  for _, name in ipairs(NAMES) do
-    for _, hit in ipairs(log.all(name)) do
-      local said = (hit.event.tier or 0) >= tier and printed(hit)
-      if said and said.level == level then return hit, said end
-    end
+  for _, hit in ipairs(log.all"asks") do
+    local said = (hit.event.tier or 0) >= tier and printed(hit)
+    if said and said.level == level then return hit, said end
   end
 end
 
