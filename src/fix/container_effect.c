@@ -9,7 +9,7 @@
 // nobody knows from within whether the host has one to give.
 #include "fix/machine.h"
 
-enum { TEXT_MAX = 48 };
+enum { TEXT_MAX = 48, GIB_MAX = 1 << 20 }; // no flag asks for more: a log's number may be anything
 
 typedef struct ff_error *flag_effect(
 	const struct ff_fix_machine *m, const char *flag, const json_t *value, json_t *fix);
@@ -33,10 +33,11 @@ static struct ff_error *size_becomes(
 	const struct ff_fix_machine *m, const char *path, const char *what, const json_t *value, json_t *fix)
 {
 	char now[TEXT_MAX], then[TEXT_MAX];
-	int64_t here = 0, wanted = number_of(value) << 30;
+	int64_t here = 0, gib = number_of(value), wanted;
 	bool known = m->facts && ff_json_int(m->facts, path, &here);
-	if (wanted <= 0)
+	if (gib <= 0 || gib > GIB_MAX)
 		return NULL;
+	wanted = gib << 30;
 	size_text(wanted, then);
 	if (known && here >= wanted)
 		return ff_fix_refuse(fix, "%s is %s already", what, size_text(here, now));
