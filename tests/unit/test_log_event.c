@@ -250,10 +250,14 @@ static void notebooks_and_boxes(void **state)
 			  "     30 def load():\n"
 			  "---> 31     return table['x']\n"
 			  "\n"
+			  "Cell In[3], line 7, in patched(self)\n"
+			  "----> 7     return self.rows['x']\n"
+			  "\n"
 			  "KeyError: 'x'\n");
 	assert_int_equal(ff_events_count(events), 1);
-	assert_exception(at(events, 0), "KeyError", "'x'", 2);
+	assert_exception(at(events, 0), "KeyError", "'x'", 3);
 	assert_string_equal(at(events, 0)->frames[1].func, "load");
+	assert_string_equal(at(events, 0)->frames[2].func, "patched");
 	ff_events_destroy(events);
 	events = events_of("\xe2\x95\xad\xe2\x94\x80 Traceback (most recent call last) \xe2\x94\x80\xe2\x95\xae\n"
 			   "\xe2\x94\x82 /srv/app.py:31 in        \xe2\x94\x82\n"
