@@ -342,12 +342,9 @@ static struct ff_error *read_chunk(struct ff_span lines, void *context)
 	skip(scan, (struct place){0, scan->line + 1});
 	scan->away = false;
 	scan->err = ff_sieve_begin(scan->sieve, lines);
-	struct place last = {lines.n, 0};
 	bool ends = ff_chunks_last(scan->chunks);
-	if (ends) {
-		last = last_lines(scan);
-		ff_reading_last(scan->reading, last.number);
-	}
+	struct place last = ends ? last_lines(scan) : (struct place){0};
+	ff_reading_last(scan->reading, last.number);
 	do {
 		if (!scan->err)
 			scan->err = ff_sieve_next(scan->sieve, &sifted, &n);

@@ -319,7 +319,7 @@ static struct ff_span joined(
 	const char *stop = text.p + text.n, *end = memchr(text.p, '\n', text.n);
 	struct ff_span first = {text.p, end ? (size_t)(end - text.p) : text.n}, rest = {line, (size_t)(stop - line)},
 		       raw;
-	if (!end || end_of(first, false) < first.n)
+	if (!end || first.n > OPENED_MAX || end_of(first, false) < first.n)
 		return text;
 	if (!said->liner)
 		keep(said, ff_liner_create(&said->liner));
@@ -333,6 +333,7 @@ static struct ff_span joined(
 		if (first.n > LIST_MAX || end_of(first, false) < first.n)
 			break;
 	}
+	said->failed |= ret->failed;
 	return ret->n ? first : text;
 }
 
@@ -340,7 +341,6 @@ static void read_joined(struct ff_said *said, const struct mark *m, const char *
 {
 	_cleanup_buf_ struct ff_buf whole = {0};
 	read_list(said, joined(said, m, line, text, &whole));
-	said->failed |= whole.failed;
 }
 
 static void put_engine(struct ff_said *said, const char *name)
@@ -536,12 +536,9 @@ static bool on_later(size_t mark, size_t at, void *context)
 	size_t start = at + strlen(marks[mark].text), left = later->lines.n - start;
 	struct ff_span text = {later->lines.p + start, left < LIST_MAX ? left : LIST_MAX};
 	_cleanup_buf_ struct ff_buf whole = {0};
+	const char *line = memrchr(later->lines.p, '\n', at);
+	text = joined(said, &marks[mark], line ? line + 1 : later->lines.p, text, &whole);
 	size_t end = end_of(text, false);
-	const char *line = memrchr(later->lines.p, '\n', at), *first = memchr(text.p, '\n', text.n);
-	if (first && text.p + end > first && first - text.p <= OPENED_MAX) {
-		text = joined(said, &marks[mark], line ? line + 1 : later->lines.p, text, &whole);
-		end = end_of(text, false);
-	}
 	put_list(said, &marks[mark], (struct ff_span){text.p, end < text.n ? end + 1 : end});
 	return ++said->later < LATER_MAX;
 }
