@@ -133,8 +133,8 @@ rule {
     local unit, path = log.unit and log.unit.unit, hit.path
     local own = path:match[[^(/(?:var/lib|usr/share)/ollama)/]] -- what the package made for the service's user
     if own then
-      return {hit = hit, confidence = 0.88, why = ("{path} lies in the folder of Ollama's service, whose user may not "
-          .. "write there: files in it were made by root or somebody else."):gsub("{path}", path),
+      return {hit = hit, confidence = 0.88, why = "{path} lies in the folder of Ollama's service, whose user may not "
+          .. "write there: files in it were made by root or somebody else.",
         fixes = {{setting = "own-tree", need = own, kind = "os", say = "Give the whole folder back to the service's "
           .. "user."}}}
     end
