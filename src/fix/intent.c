@@ -243,7 +243,9 @@ static bool over_network(const struct ff_fix_machine *m, const struct intention 
 
 static struct ff_error *refuse_alone(const struct ff_fix_machine *m, const struct intention *what, json_t *fix)
 {
-	bool alone = m->facts && json_is_true(ff_json_at(m->facts, "system.network.alone"));
+	const json_t *interfaces = m->facts ? ff_json_at(m->facts, "system.network.interfaces") : NULL;
+	const char *first = json_string_value(json_array_get(interfaces, 0));
+	bool alone = json_array_size(interfaces) == 1 && first && strcmp(first, "lo") == 0;
 	if (!alone || !json_object_get(fix, "command") || json_object_get(fix, "refused") || !over_network(m, what))
 		return NULL;
 	return ff_fix_refuse(fix, "it would fetch something, and no network is here but the loopback");

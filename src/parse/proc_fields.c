@@ -220,6 +220,18 @@ struct ff_error *ff_proc_stat_parse(const char *file, struct ff_span text, struc
 }
 
 // "   0: 0100007F:0C38 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000  0 41234 1 ..."
+bool ff_net_dev_next(struct ff_span *table, struct ff_span *ret_name)
+{
+	struct ff_span line;
+	while (ff_span_line(table, &line)) {
+		const char *colon = memchr(line.p, ':', line.n);
+		*ret_name = ff_span_trim((struct ff_span){line.p, colon ? (size_t)(colon - line.p) : 0});
+		if (ret_name->n)
+			return true;
+	}
+	return false;
+}
+
 bool ff_tcp_listens(struct ff_span table, uint64_t port, uint64_t *ret_inode)
 {
 	enum { LOCAL = 1, STATE = 3, INODE = 9 };

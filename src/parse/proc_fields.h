@@ -30,5 +30,8 @@ struct ff_proc_stat {
 
 struct ff_error *ff_proc_stat_parse(const char *file, struct ff_span text, struct ff_proc_stat *ret);
 
+/** The next interface of /proc/net/dev ("  eth0: 1296 12 0 ..."), whose heads have none; false at the end. */
+bool ff_net_dev_next(struct ff_span *table, struct ff_span *ret_name);
+
 /** Does a socket of /proc/net/tcp or tcp6 listen on this port? *ret_inode (may be NULL) is the socket's number. */
 bool ff_tcp_listens(struct ff_span table, uint64_t port, uint64_t *ret_inode);

@@ -6,8 +6,6 @@
 #include "know/env_vars.h"
 #include "probe/probe.h"
 
-enum { INTERFACES_MAX = 4096 };
-
 // Of the path as much as is there, which is no folder: a cache below it can never be made. A link to nothing is in the
 // way too, as mkdir() takes it for a file.
 static const char *in_the_way(struct ff_host *host, char *path)
@@ -37,32 +35,33 @@ static const char *no_file(struct ff_host *host, const struct ff_env_var *var, s
 		: NULL;
 }
 
-static bool is_interface(struct ff_span wanted, bool whole, const struct ff_names *names)
+static bool is_interface(struct ff_span wanted, bool whole, const json_t *interfaces)
 {
 	bool known = !wanted.n; // nothing is asked for
-	for (size_t i = 0; i < names->n && !known; i++)
-		known = whole ? ff_span_eq(wanted, names->names[i])
-			      : ff_span_starts(ff_span_of(names->names[i]), wanted.p);
+	size_t i;
+	json_t *one;
+	json_array_foreach ((json_t *)interfaces, i, one) {
+		struct ff_span name = ff_span_of(json_string_value(one));
+		known |= whole ? ff_span_same(wanted, name)
+			       : name.n >= wanted.n && memcmp(name.p, wanted.p, wanted.n) == 0;
+	}
 	return known;
 }
 
 // "eth0,eth1" of gloo are names; of NCCL the beginnings of names, whole ones behind '=', and those to be left out
 // behind '^'. The first one that no interface has counts where there is no other.
-static const char *no_interface(struct ff_host *host, const struct ff_env_var *var, struct ff_span value)
+static const char *no_interface(const json_t *facts, const struct ff_env_var *var, struct ff_span value)
 {
-	_cleanup_names_ struct ff_names names = {0};
 	bool names_one = ff_span_eq(var->values, "interface"), beginnings = ff_span_eq(var->values, "interfaces");
-	_cleanup_error_ struct ff_error *unknown = (names_one || beginnings) && value.n && value.p[0] != '^'
-		? ff_host_list(host, "/sys/class/net", INTERFACES_MAX, &names)
-		: &ff_enomem;
+	const json_t *interfaces = ff_json_at(facts, "system.network.interfaces");
+	if (!(names_one || beginnings) || !value.n || value.p[0] == '^' || !json_array_size(interfaces))
+		return NULL;
 	bool whole = names_one || ff_span_starts(value, "="), any = false;
 	if (beginnings && whole)
 		value = (struct ff_span){value.p + 1, value.n - 1};
-	for (struct ff_span part; !unknown && ff_span_next(&value, ',', &part);) {
-		_cleanup_free_ char *name = ff_span_dup(ff_span_trim(part));
-		any |= !name || is_interface(ff_span_of(name), whole, &names);
-	}
-	return unknown || !names.n || any ? NULL : "names no network interface that is here";
+	for (struct ff_span part; ff_span_next(&value, ',', &part);)
+		any |= is_interface(ff_span_trim(part), whole, interfaces);
+	return any ? NULL : "names no network interface that is here";
 }
 
 static void note_place(struct ff_probe_ctx *ctx, const char *name, const json_t *value, json_t *notes)
@@ -74,7 +73,7 @@ static void note_place(struct ff_probe_ctx *ctx, const char *name, const json_t 
 	struct ff_span text = ff_span_of(json_string_value(value));
 	const char *why = no_file(ctx->host, &var, text);
 	if (!why)
-		why = no_interface(ctx->host, &var, text);
+		why = no_interface(ctx->facts, &var, text);
 	if (!why && !ff_env_value_is_folder(&var, text))
 		return;
 	if (!(path = strdup(json_string_value(value)))) {

@@ -1,23 +1,23 @@
-// system.network.alone: no network interface but the loopback is here, so nothing can be fetched from elsewhere.
+// system.network.interfaces: the network interfaces of the worker's own network namespace.
 //
-//	/sys/class/net holds "lo"          {"system": {"network": {"alone": true}}}
-//	/sys/class/net holds "eth0", "lo"  nothing
+//	/proc/self/net/dev   "    lo: 1296 12 ..."     {"system": {"network": {"interfaces": ["lo", "eth0"]}}}
+//	                     "  eth0: 90210 77 ..."
 //
-// How the source lies: an interface that is there need not lead anywhere, so only the lack of one is told; a module's
-// switch (bonding_masters) stands among the interfaces; a sandbox may show no /sys at all.
+// How the source lies: /sys/class/net shows the namespace of whoever mounted /sys, which need not be this one; an
+// interface that is there need not lead anywhere, but where only the loopback is, nothing comes from elsewhere.
+#include "parse/proc_fields.h"
 #include "probe/probe.h"
 
-enum { ENTRIES_MAX = 256 };
+enum { TABLE_MAX = 1 << 20, INTERFACES_MAX = 4096 };
 
 void ff_probe_network(struct ff_probe_ctx *ctx)
 {
-	_cleanup_names_ struct ff_names names = {0};
-	_cleanup_error_ struct ff_error *err = ff_host_list(ctx->host, "/sys/class/net", ENTRIES_MAX, &names);
-	size_t others = 0, loops = 0;
-	for (size_t i = 0; !err && i < names.n; i++) {
-		loops += strcmp(names.names[i], "lo") == 0;
-		others += strcmp(names.names[i], "lo") != 0 && strcmp(names.names[i], "bonding_masters") != 0;
-	}
-	if (loops && !others)
-		ff_fact_bool(ctx, "system.network.alone", true);
+	_cleanup_free_ char *text = NULL;
+	size_t n, found = 0;
+	_cleanup_error_ struct ff_error *err = ff_host_read_process(ctx->host, 0, "net/dev", TABLE_MAX, &text, &n);
+	if (err)
+		return; // no /proc, or a namespace that may not be read: nothing is known
+	struct ff_span table = {text, n}, name;
+	while (found++ < INTERFACES_MAX && ff_net_dev_next(&table, &name))
+		ff_fact_append(ctx, "system.network.interfaces", ff_json_string(name.p, name.n));
 }

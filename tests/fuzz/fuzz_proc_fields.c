@@ -11,6 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ff_field_text(text, "MemTotal", &value);
 	ff_field_u64(text, "MemTotal", &number);
 	ff_cpu_list_count(text, &number);
+	for (struct ff_span rest = text; ff_net_dev_next(&rest, &value);)
+		;
+	ff_tcp_listens(text, 8000, &number);
 	json_t *doc = NULL;
 	struct ff_error *err = ff_pressure_parse("pressure", text, &doc);
 	if (!err)
